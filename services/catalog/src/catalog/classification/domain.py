@@ -67,7 +67,7 @@ def rename_label(current: Classification, command: RenameLabel) -> Renaming:
         return Renaming(current, changes=False)
     others = [label for label in labels if label != command.name]
     if not command.merge and (command.new_name in others or command.new_name_in_use):
-        detail = f"There is a {_WORDS[kind]} of this name already. With merge=true both become one, for good."
+        detail = f"Another {_WORDS[kind]} has this name already. With merge=true both become one, for good."
         raise Conflict("label_exists", detail, fields={"name": "is taken"})
     _check_case(kind, command.new_name, others, field="name")
     return Renaming(_with(current, kind, _renamed(kind, labels, command)), changes=True)

@@ -1,11 +1,9 @@
 """A process that stands still keeps nobody waiting, and what was asked meanwhile is done exactly once."""
 
-import os
-import signal
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,12 +27,15 @@ def frozen(platform: Platform, name: str) -> Iterator[None]:
     pids = [p.pid for p in platform.status().processes if p.name == name and p.pid]
     family = [each for pid in pids for each in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True))]
     for process in family:
-        os.kill(process.pid, signal.SIGSTOP)
+        with suppress(psutil.NoSuchProcess):  # A child that was done before.
+            process.suspend()
     try:
         yield
     finally:
-        for process in family:
-            os.kill(process.pid, signal.SIGCONT)
+        # Children first: a process that goes on may end them at once, as what they work on was taken over.
+        for process in reversed(family):
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 @dataclass(frozen=True)

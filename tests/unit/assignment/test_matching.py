@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+from assignment.apps.domain.apps import assign
 from assignment.apps.domain.choice import Choice, choose, choose_protocol
 from assignment.apps.domain.draft import examine
-from assignment.apps.domain.matching import assess, offering, preferred
+from assignment.apps.domain.matching import assess, misfit, offering, preferred
 from contracts.errors import Invalid
 from contracts.messages.assignment import AppKind
 from contracts.messages.catalog import Resource
@@ -165,3 +166,12 @@ def test_postgres_and_postgresql_are_one(of_manifest: str, of_resource: str) -> 
     assert (found.is_made_for, found.obstacle) == (True, None)
     other = make.a_resource(**{"class": "database", "subclass": "mysql"})
     assert assess(integration, other, kind="source").obstacle == "subclass_differs"
+
+
+def test_a_connector_whose_resource_got_another_class_is_told_why_it_fits_no_more() -> None:
+    app = assign(make.assign_app("app-1"), [FS], known=False)
+    assert misfit(app, [NFS, FS]) == misfit(app, []) == ""
+    bucket = app.model_copy(update={"resource": make.a_resource(**{"class": "object-storage", "subclass": "s3"})})
+    assert "does not work with resources of class object-storage" in misfit(bucket, [NFS, FS])
+    other = app.model_copy(update={"resource": make.a_resource(subclass="nfs")})
+    assert "works with file-storage" in misfit(other, [FS])

@@ -117,6 +117,27 @@ async def test_what_is_said_already_is_no_change(assignment: Assignment) -> None
     assert (await assignment.app("app-1")).revision == 3
 
 
+async def test_an_app_keeps_what_it_has_though_its_resource_got_another_class(assignment: Assignment) -> None:
+    await assignment.hear(make.integration_offered(make.s3_integration()))
+    has: dict[str, Any] = {
+        "integration_id": "int-fs",
+        "protocol": "fs",
+        "fields": {"root": make.clear("/srv")},
+        "resource": make.a_resource(revision=2, **{"class": "teapot", "subclass": "brown"}),
+    }
+    await assignment.do(make.assign_app("app-1", fields=has["fields"]))
+    await assignment.do(make.reconfigure_app("app-1", **has))
+    assert (await assignment.app("app-1")).revision == 1
+    await assignment.do(make.reconfigure_app("app-1", **has, name="renamed"))
+    app = await assignment.app("app-1")
+    assert (app.name, app.revision, app.integration.id, app.protocol) == ("renamed", 2, "int-fs", "fs")
+
+    elsewhere = has["resource"].model_copy(update={"id": "res-2"})
+    for other in ({"integration_id": "int-s3"}, {"protocol": "s3"}, {"integration_id": None}, {"resource": elsewhere}):
+        problem = await assignment.rejection(make.reconfigure_app("app-1", **has | other))
+        assert problem.code == "integration_incompatible"
+
+
 async def test_of_two_changes_of_one_revision_the_second_is_refused(assignment: Assignment) -> None:
     await assignment.do(make.assign_app("app-1"))
     first = make.wrap(make.reconfigure_app("app-1", name="first", expected_revision=1))

@@ -130,6 +130,20 @@ def test_what_does_not_forbid_is_a_warning() -> None:
     assert all(not action.warnings for action in of(overview("source", last_test=last, partners=())).values())
 
 
+@pytest.mark.parametrize("kind", ["source", "store", "destination"])
+def test_what_became_of_the_resource_is_told_with_what_can_be_done_all_the_same(kind: str) -> None:
+    def told(found: ConnectorOverview) -> dict[str, list[str]]:
+        return {name: [each.code for each in one.warnings] for name, one in of(found).items() if one.reason is None}
+
+    gone = told(overview(kind, resource_removed=True))
+    assert all(codes == ["resource_not_found"] for codes in gone.values())
+    assert set(gone) == {"test", *(["initialize"] if kind == "store" else [])}
+
+    found = overview(kind, misfit="S3 does not work with resources of class database.")
+    assert told(found) == {name: ["integration_incompatible"] for name in available(overview(kind))}
+    assert of(found)["test"].warnings[0].detail.endswith("S3 does not work with resources of class database.")
+
+
 def test_the_view_says_what_the_actions_say() -> None:
     views = action_views(actions_of(overview("destination", partners=()), {}))
     assert [(view.name, view.available) for view in views] == [(name, name == "test") for name in ACTIONS]

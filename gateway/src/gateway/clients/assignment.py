@@ -60,10 +60,12 @@ class AssignmentClient:
         integration_id: str | None,
         protocol: str | None,
         in_use: IntegrationId | None = None,
+        is_kept: bool = False,
     ) -> Choice:
         """Which integration and protocol an app would get. Raises what the assignment would be refused with.
 
         `in_use`: the integration that the app has already, which it may keep though no worker offers it any more.
+        `is_kept`: all that is named is what the app has, and stays.
         """
         # Asked by POST, as the question holds a whole resource; nothing changes by it.
         question = ChoiceQuestion(
@@ -72,6 +74,7 @@ class AssignmentClient:
             integration_id=IntegrationId(integration_id) if integration_id else None,
             protocol=protocol,
             in_use=in_use,
+            is_kept=is_kept,
         ).model_dump(mode="json", by_alias=True)
         return Choice.model_validate(await self.service.post("/internal/choice", who.caller(), question))
 

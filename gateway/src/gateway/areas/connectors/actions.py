@@ -54,9 +54,7 @@ def actions_of(overview: ConnectorOverview, fields: Mapping[str, GivenField]) ->
     for type_ in _TASKS:
         found[type_] = _task(overview, type_)
     warnings = tuple(_warnings(overview))
-    return tuple(
-        Action(name, found[name], () if found[name] or name == "test" else _about(name, warnings)) for name in ACTIONS
-    )
+    return tuple(Action(name, found[name], () if found[name] else _about(name, warnings)) for name in ACTIONS)
 
 
 def _test(overview: ConnectorOverview) -> Reason | None:
@@ -98,6 +96,14 @@ def _nothing_in_reach(overview: ConnectorOverview, partners: frozenset[AppKind])
 
 def _warnings(overview: ConnectorOverview) -> Iterator[Reason]:
     app, last = overview.app, overview.last_test
+    if overview.resource_removed:
+        # Of what the routes still do: what it was put to use with is all that a worker needs to connect.
+        gone = resource_gone(app)
+        yield Reason(gone.code, gone.detail)
+    elif overview.misfit:
+        yield Reason(
+            "integration_incompatible", f"The class of resource {app.resource.name} changed. {overview.misfit}"
+        )
     if last is not None and not last.report.ok:
         failed = next((check for check in last.report.checks if not check.ok), None)
         words = f": {failed.name}: {failed.detail}" if failed else ""
@@ -107,8 +113,9 @@ def _warnings(overview: ConnectorOverview) -> Iterator[Reason]:
 
 
 def _about(name: str, warnings: tuple[Reason, ...]) -> tuple[Reason, ...]:
-    # To make storage where there is some is safe, so that nobody has to know before.
-    return tuple(each for each in warnings if name != "initialize" or each.code != "storage_unknown")
+    # To make storage where there is some is safe, so that nobody has to know before; and a test finds both out.
+    needless = {"initialize": {"storage_unknown"}, "test": {"storage_unknown", "last_test_failed"}}.get(name, set())
+    return tuple(each for each in warnings if each.code not in needless)
 
 
 def _first(*checks: Callable[[], None]) -> Reason | None:

@@ -15,6 +15,7 @@ from gateway.access.principal import Principal
 from gateway.access.rights import Right
 from gateway.areas.connectors.field_encryption import FieldEncryption
 from gateway.areas.connectors.preconditions import ConnectorRequest, GivenField, check_providers
+from gateway.areas.connectors.resource_reads import keeps
 from gateway.clients.assignment import AssignmentClient
 
 
@@ -73,6 +74,7 @@ class Descriptions:
                 integration_id=integration_id,
                 protocol=protocol,
                 in_use=replaces.integration.id if replaces else None,
+                is_kept=replaces is not None and keeps(asked, replaces),
             )
             clear, integration_id, protocol = choice.clear_fields, choice.integration_id, choice.protocol
         except PermanentError as error:

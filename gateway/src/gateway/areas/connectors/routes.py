@@ -106,6 +106,8 @@ async def change_connector(
 ) -> ConnectorView:
     """Takes the full body of a creation. The type is fixed; an initialized store stays initialized. A connector that is
     sent back as it was read stays in its revision, and is not tested again.
+    That holds, and it can be renamed, also where its resource is gone or got a class that does not fit: with the same
+    resource, integration and protocol.
 
     A secret that is sent back `masked`, as it was read, stays as it is. Without `If-Match` the last change wins.
     """

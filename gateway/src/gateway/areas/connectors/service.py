@@ -37,6 +37,7 @@ from gateway.areas.connectors.preconditions import (
     check_offered,
     check_store,
 )
+from gateway.areas.connectors.resource_reads import resource_of
 from gateway.areas.connectors.revisions import ANY_REVISION, ExpectedRevision
 from gateway.areas.connectors.secret_reads import Place, SecretReads
 from gateway.clients.assignment import AssignmentClient
@@ -133,13 +134,14 @@ class Connectors:
         expected: ExpectedRevision = ANY_REVISION,
     ) -> ReadConnector:
         """Replace what is said about a connector. A resource that is not there is `Invalid`: the connector is.
+        But one that is gone stays with the connector that has it, as long as nothing else is chosen.
 
         Raises `PreconditionFailed` where it is not in the revision that is expected.
         """
         with span("gateway.reconfigure_connector"):
             app = await self.assignment.app(who, app_id)
             try:
-                resource = await self.catalog.resource(who, asked.urn_id)
+                resource = await resource_of(self.catalog, who, asked, replaces=app)
             except NotFound as error:
                 raise Invalid(error.code, error.detail, fields={"urn_id": "there is no such resource"}) from error
             asked = replace(asked, fields=with_following(who, app, asked.fields, self.encryption))

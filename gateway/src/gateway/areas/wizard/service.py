@@ -19,6 +19,7 @@ from gateway.access.principal import Principal
 from gateway.areas.connectors.bundle_values import with_following
 from gateway.areas.connectors.descriptions import Descriptions
 from gateway.areas.connectors.preconditions import ConnectorRequest, not_offered
+from gateway.areas.connectors.resource_reads import resource_of
 from gateway.clients.assignment import AssignmentClient
 from gateway.clients.catalog import CatalogClient
 from gateway.clients.pools import pool_of
@@ -77,8 +78,8 @@ class Wizard:
     async def dry_run(self, who: Principal, asked: ConnectorRequest, *, connector_id: str | None, test: bool) -> DryRun:
         """What would come of a connector, or of a change of one. Nothing is kept."""
         with span("gateway.dry_run_connector"):
-            resource = await self.catalog.resource(who, asked.urn_id)
             current = await self.assignment.app(who, connector_id) if connector_id else None
+            resource = await resource_of(self.catalog, who, asked, replaces=current)
             if current is not None:
                 asked = replace(asked, fields=with_following(who, current, asked.fields, self.descriptions.encryption))
             app_id = current.id if current else AppId(new_id())

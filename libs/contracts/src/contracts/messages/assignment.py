@@ -81,6 +81,11 @@ class App(Value):
         """The last revision that changed more than the keys of its secrets."""
         return self.same_since if self.resealed_in == self.revision else self.revision
 
+    def has_already(self, *, kind: AppKind, resource_id: str, integration_id: str | None, protocol: str | None) -> bool:
+        """Whether a description that names these leaves the app with what it was put to use with."""
+        has = (self.kind, self.resource.id, self.integration.id, self.protocol)
+        return has == (kind, resource_id, integration_id, protocol)
+
     @property
     def lacking_in_words(self) -> str:
         """What is missing, in a sentence without its end."""
@@ -130,7 +135,9 @@ class ReconfigureApp(AppCommand):
     TYPE: ClassVar[str] = "cairn.assignment.app.reconfigure.v1"
 
     description: AppDescription = Field(description="What the user says about the app now")
-    resource: Resource = Field(description="The resource as the catalog describes it now")
+    resource: Resource = Field(
+        description="The resource as the catalog describes it now; one that is gone as the app had it last"
+    )
     expected_revision: int | None = Field(default=None, description=_EXPECTED)
 
 

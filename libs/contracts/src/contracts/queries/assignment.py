@@ -16,6 +16,11 @@ class ChoiceQuestion(Value):
     integration_id: IntegrationId | None = None
     protocol: str | None = None
     in_use: IntegrationId | None = Field(default=None, description="What the app has already: it may stay, though gone")
+    is_kept: bool = Field(
+        default=False,
+        description="Whether the app has just this resource, integration and protocol: they stay, whatever became of "
+        "the resource",
+    )
 
 
 class Choice(Value):

@@ -23,6 +23,11 @@ class ConnectorOverview(Value):
 
     app: ReachableApp
     resource_removed: bool = Field(default=False, description="Whether its resource is gone")
+    misfit: str = Field(
+        default="",
+        description="Why no connector of its resource could be made with its integration now, as the resource has "
+        "another class than before; empty: one could",
+    )
     partners: tuple[AppKind, ...] = Field(
         default=(),
         description="Kinds of which there is another app that can be used, and that workers reach who reach this one",

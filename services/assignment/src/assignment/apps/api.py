@@ -57,6 +57,7 @@ def _integrations(store: AssignmentStore, tokens: Tokens) -> APIRouter:
             integration_id=request.integration_id,
             protocol=request.protocol,
             in_use=request.in_use,
+            is_kept=request.is_kept,
         )
         return Choice(
             integration_id=chosen.integration.id,

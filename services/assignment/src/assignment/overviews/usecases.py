@@ -12,6 +12,7 @@ from contracts.queries.connection_tests import ConnectorOverview
 from contracts.tasks import TASK_KINDS, partners_of
 from contracts.values import AppId, InventoryId, OrganizationId, ResourceId
 
+from assignment.apps.domain.matching import misfit
 from assignment.apps.domain.offers import Offering
 from assignment.apps.domain.pools import Pool
 from assignment.apps.store import AssignmentStore
@@ -128,6 +129,7 @@ class _Overviews:
             ConnectorOverview(
                 app=app,
                 resource_removed=gone[app.resource.id],
+                misfit=misfit(app, offering.integrations),
                 partners=tuple(each.kind for each in _partners_wanted(app) if partners[each.question]),
                 last_test=known.last if (known := tests[app.id]) else None,
                 initialized=known.initialized_in(app.revision, same_since=app.changed_in) if known else None,

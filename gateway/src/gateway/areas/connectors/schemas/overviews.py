@@ -55,7 +55,8 @@ class ActionView(View):
     )
     warnings: list[ReasonView] = Field(
         description="What to know before it is done, e.g. `last_test_failed`; `storage_unknown`: whether a store has "
-        "storage was not found out since its last change"
+        "storage was not found out since its last change; `resource_not_found`: its resource is gone; "
+        "`integration_incompatible`: its resource got a class that its integration does not work with"
     )
 
 

@@ -11,6 +11,7 @@ from contracts.messages.connector.offers import Integration, Protocol
 from contracts.values import IntegrationId
 
 from assignment.apps.domain.matching import (
+    CLASS_OBSTACLES,
     Assessment,
     assess,
     class_of,
@@ -61,10 +62,16 @@ def choose(
     protocol: str | None = None,
     uninstalled: Collection[IntegrationId] = (),
     gone: Collection[IntegrationId] = (),
+    is_kept: bool = False,
 ) -> Choice:
-    """The integration and protocol by which a resource is put to use. Raises `Invalid` naming what could be chosen."""
+    """The integration and protocol by which a resource is put to use. Raises `Invalid` naming what could be chosen.
+
+    `is_kept`: they are what the app has already. It keeps them, though its resource got another class meanwhile.
+    """
     assessed = [assess(each, resource, kind=kind, uninstalled=uninstalled, gone=gone) for each in integrations]
-    if integration_id:
+    if integration_id and is_kept:
+        integration = _require_known(assessed, integration_id).integration
+    elif integration_id:
         integration = require_usable(assessed, integration_id)
     else:
         integration = _by_itself(assessed, resource, kind=kind, protocol=protocol or None)
@@ -73,13 +80,9 @@ def choose(
 
 def require_usable(assessed: Sequence[Assessment], wanted: IntegrationId) -> Integration:
     """The integration with an id. Raises `Invalid` with why it cannot be used."""
-    found = next((each for each in assessed if each.integration.id == wanted), None)
-    if found is None:
-        names = listed(each.integration.name for each in assessed)
-        detail = f"There is no integration with this id; there are {names}, whose ids the list of integrations has."
-        raise Invalid("integration_not_found", detail, fields={"integration.id": "is unknown"})
+    found = _require_known(assessed, wanted)
     integration = found.integration
-    if found.obstacle in ("class_differs", "subclass_differs"):
+    if found.obstacle in CLASS_OBSTACLES:
         what = listed(works_with(integration))
         detail = f"Integration {integration.name} works with {what}, not with resources of {class_of(found.resource)}."
         raise Invalid("integration_incompatible", detail, fields={"integration.id": "does not fit the resource"})
@@ -107,6 +110,15 @@ def choose_protocol(integration: Integration, *, kind: AppKind, wanted: str | No
     if len(chosen) > 1:
         raise _ambiguous(integration, kind, listed(p.name for p in offered))
     return chosen[0]
+
+
+def _require_known(assessed: Sequence[Assessment], wanted: IntegrationId) -> Assessment:
+    found = next((each for each in assessed if each.integration.id == wanted), None)
+    if found is None:
+        names = listed(each.integration.name for each in assessed)
+        detail = f"There is no integration with this id; there are {names}, whose ids the list of integrations has."
+        raise Invalid("integration_not_found", detail, fields={"integration.id": "is unknown"})
+    return found
 
 
 def _by_itself(

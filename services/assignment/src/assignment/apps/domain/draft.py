@@ -88,6 +88,7 @@ def examine(
             protocol=description.protocol,
             uninstalled=uninstalled,
             gone=gone,
+            is_kept=current is not None and _keeps(description, resource, current),
         )
         given = own_fields(described.fields, current)
         filling = fill(
@@ -117,6 +118,15 @@ def own_fields(fields: Mapping[str, FieldValue], current: App | None) -> dict[st
     if former is not None and former.bundle_id is not None and not is_given(own.get(PASSPHRASE, FieldValue())):
         own[PASSPHRASE] = former
     return own
+
+
+def _keeps(description: AppDescription, resource: Resource, current: App) -> bool:
+    return current.has_already(
+        kind=description.kind,
+        resource_id=resource.id,
+        integration_id=description.integration_id,
+        protocol=description.protocol,
+    )
 
 
 @contextmanager

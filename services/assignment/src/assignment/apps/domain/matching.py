@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from contracts.messages.assignment import AppKind
+from contracts.messages.assignment import App, AppKind
 from contracts.messages.catalog import Resource
 from contracts.messages.connector.offers import Integration, Match, Protocol
 from contracts.queries.wizard import MatchCode
@@ -13,6 +13,8 @@ from contracts.values import IntegrationId
 
 Obstacle = Literal["class_differs", "subclass_differs", "gone", "not_installed", "kind_not_offered"]
 """What keeps an integration from being used, in the order in which it is looked for."""
+
+CLASS_OBSTACLES: tuple[Obstacle, ...] = ("class_differs", "subclass_differs")
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,15 @@ def assess(
     elif not offering(integration, kind):
         obstacle = "kind_not_offered"
     return Assessment(integration, kind, resource, match, is_made_for, obstacle)
+
+
+def misfit(app: App, integrations: Iterable[Integration]) -> str:
+    """Why the integration of an app does not go with the class that its resource has by now; empty where it does."""
+    integration = next((each for each in integrations if each.id == app.integration.id), None)
+    if integration is None:
+        return ""
+    found = assess(integration, app.resource, kind=app.kind)
+    return found.reason if found.obstacle in CLASS_OBSTACLES else ""
 
 
 def preferred(assessments: Iterable[Assessment], *, protocol: str | None = None) -> Sequence[Assessment]:

@@ -93,8 +93,9 @@ async def choose(
     integration_id: IntegrationId | None,
     protocol: str | None,
     in_use: IntegrationId | None = None,
+    is_kept: bool = False,
 ) -> Choice:
-    """The integration and protocol an app would get; what it has already (`in_use`) it may keep.
+    """The integration and protocol an app would get; what it has already (`in_use`) it may keep, and does if `is_kept`.
 
     Raises `Invalid`, and `TemporaryError` when none is known yet.
     """
@@ -108,4 +109,5 @@ async def choose(
             protocol=protocol,
             uninstalled=offering.uninstalled,
             gone=offering.gone_for(in_use),
+            is_kept=is_kept,
         )

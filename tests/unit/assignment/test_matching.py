@@ -158,6 +158,17 @@ def test_all_kinds_of_faults_are_told_at_once() -> None:
     assert set(refusal.fields) == {"fields.passphrase.masked", "name", "integration"}
 
 
+def test_a_resource_that_is_not_named_is_a_fault_like_others() -> None:
+    nothing = examine(make.an_app_description(name="", fields={}), None, [FS, NFS]).refusal()
+    assert nothing is not None
+    assert (nothing.code, nothing.fields.keys()) == ("app_invalid", {"name", "urn_id"})
+
+    named = make.an_app_description(integration_id=FS.id, fields={"root": make.clear("srv")})
+    refusal = examine(named, None, [FS, NFS]).refusal()
+    assert refusal is not None
+    assert set(refusal.fields) == {"urn_id", "fields.root"}
+
+
 @pytest.mark.parametrize(("of_manifest", "of_resource"), [("postgres", "postgresql"), ("postgresql", "postgres")])
 def test_postgres_and_postgresql_are_one(of_manifest: str, of_resource: str) -> None:
     integration = make.an_integration("pg", matches=[{"class": "database", "subclass": of_manifest}])

@@ -1,5 +1,6 @@
 """The steps of making a connector as the gateway takes them, with what it asks in memory."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from gateway.areas.connectors.descriptions import Descriptions, together
 from gateway.areas.connectors.preconditions import ConnectorRequest, GivenField
 from gateway.areas.wizard.schemas.dry_runs import DryRunBody, dry_run_view
 from gateway.areas.wizard.service import DryRun, Wizard
+from jsonschema import Draft202012Validator
 
 from tests.support import builders as make
 from tests.unit.gateway.test_domain import an_app
@@ -183,6 +185,13 @@ async def test_a_single_kind_of_fault_stays_as_it_is() -> None:
     assert together(None, None) is None
 
 
-def test_a_name_may_be_left_out_of_a_dry_run() -> None:
-    body = DryRunBody.model_validate({"type": "source", "urn_id": "res-1"})
-    assert (body.request().name, body.id) == ("", None)
+def test_a_name_and_a_resource_may_be_left_out_of_a_dry_run() -> None:
+    body = DryRunBody.model_validate({"type": "source"})
+    assert (body.request().name, body.request().urn_id, body.id) == ("", "", None)
+    Draft202012Validator(DryRunBody.model_json_schema()).validate({"type": "source"})
+
+
+async def test_without_a_resource_the_draft_is_asked_for_without() -> None:
+    others = Others(problem=REFUSED)
+    run = await others.run(replace(ASKED, urn_id=""))
+    assert ([question.resource for question in others.asked], run.problem) == ([None], REFUSED)

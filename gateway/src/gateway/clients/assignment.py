@@ -56,7 +56,7 @@ class AssignmentClient:
         who: Principal,
         *,
         kind: AppKind,
-        resource: Resource,
+        resource: Resource | None,
         integration_id: str | None,
         protocol: str | None,
         in_use: IntegrationId | None = None,

@@ -44,7 +44,13 @@ class Descriptions:
         raise to_error(problem)
 
     async def draft(
-        self, who: Principal, app_id: AppId, asked: ConnectorRequest, resource: Resource, *, replaces: App | None = None
+        self,
+        who: Principal,
+        app_id: AppId,
+        asked: ConnectorRequest,
+        resource: Resource | None,
+        *,
+        replaces: App | None = None,
     ) -> tuple[Draft, Problem | None]:
         """What would become of it, and what it would be refused with."""
         description, _ = await self._sealed(who, app_id, asked, resource, replaces)
@@ -52,7 +58,13 @@ class Descriptions:
         return draft, together(provider_fault(asked.fields), draft.problem)
 
     async def _draft(
-        self, who: Principal, app_id: AppId, description: AppDescription, resource: Resource, *, replaces: App | None
+        self,
+        who: Principal,
+        app_id: AppId,
+        description: AppDescription,
+        resource: Resource | None,
+        *,
+        replaces: App | None,
     ) -> Draft:
         question = DraftQuestion(
             app_id=app_id, replaces=replaces is not None, description=description, resource=resource
@@ -60,7 +72,7 @@ class Descriptions:
         return await self.assignment.draft(who, question)
 
     async def _sealed(
-        self, who: Principal, app_id: AppId, asked: ConnectorRequest, resource: Resource, replaces: App | None
+        self, who: Principal, app_id: AppId, asked: ConnectorRequest, resource: Resource | None, replaces: App | None
     ) -> tuple[AppDescription, PermanentError | None]:
         """The description, and why integration and protocol could not be chosen: then all its fields are sealed."""
         # Asked first, as it also says which fields hold no secret: all others are sealed, unknown ones too.

@@ -89,6 +89,7 @@ async def dry_run(
 ) -> DryRunView:
     """Takes the body of a creation; with `id` it is a change of that connector, whose secrets are taken where they
     are `masked`. Tells all faults at once, whether it would be complete, and what a test of its connection finds.
+    A name or a resource that is not there is a fault like others.
 
     Nothing is kept, no event tells of it, and no storage is created. Faults are an answer, not an error.
     """

@@ -79,7 +79,7 @@ class Wizard:
         """What would come of a connector, or of a change of one. Nothing is kept."""
         with span("gateway.dry_run_connector"):
             current = await self.assignment.app(who, connector_id) if connector_id else None
-            resource = await resource_of(self.catalog, who, asked, replaces=current)
+            resource = await resource_of(self.catalog, who, asked, replaces=current) if asked.urn_id else None
             if current is not None:
                 asked = replace(asked, fields=with_following(who, current, asked.fields, self.descriptions.encryption))
             app_id = current.id if current else AppId(new_id())

@@ -12,7 +12,7 @@ class ChoiceQuestion(Value):
     """Which integration and protocol would an app get?"""
 
     kind: AppKind
-    resource: Resource
+    resource: Resource | None = Field(default=None, description="None: it is not named yet")
     integration_id: IntegrationId | None = None
     protocol: str | None = None
     in_use: IntegrationId | None = Field(default=None, description="What the app has already: it may stay, though gone")

@@ -152,7 +152,7 @@ class DraftQuestion(Value):
     app_id: AppId = Field(description="What its secrets are sealed for: the app that would be changed, if any")
     replaces: bool = Field(description="Whether that app is there and would be changed")
     description: AppDescription
-    resource: Resource
+    resource: Resource | None = Field(default=None, description="None: it is not named yet, which is a fault")
 
 
 class Draft(Value):

@@ -98,6 +98,9 @@ async def draft(store: AssignmentStore, org: OrganizationId, question: DraftQues
             gone=offered.gone_for(in_use),
             bundles=bundles,
         )
+        if question.resource is None:
+            refused = found.refusal()
+            return _described(found, Draft(problem=to_problem(refused) if refused else None))
         try:
             app = apps.as_app(question.app_id, found, question.resource, revision=current.revision if current else 0)
         except PermanentError as refusal:

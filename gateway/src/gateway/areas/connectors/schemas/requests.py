@@ -88,29 +88,34 @@ _IS_STORE: dict[str, JsonValue] = {"required": ["type"], "properties": {"type": 
 _HAS_NO_HOOKS: dict[str, JsonValue] = {"properties": {"hooks": {"type": "null"}}}
 
 
-def _with_a_resource(**shown: Any) -> ConfigDict:
+def with_rules(*, needs_resource: bool, **shown: Any) -> ConfigDict:
     """An example, that one of two ways to name the resource is needed, and that stores have no hooks."""
     named: dict[str, JsonValue] = {"required": ["urn_id"], "properties": {"urn_id": {"type": "string", "minLength": 1}}}
     within: dict[str, JsonValue] = {"required": ["resource"], "properties": {"resource": {**named, "type": "object"}}}
-    rules: dict[str, JsonValue] = {"anyOf": [named, within], "if": _IS_STORE, "then": _HAS_NO_HOOKS}
+    rules: dict[str, JsonValue] = {"if": _IS_STORE, "then": _HAS_NO_HOOKS}
+    if needs_resource:
+        rules["anyOf"] = [named, within]
     return ConfigDict(json_schema_extra={"examples": [shown], **rules})
+
+
+EXAMPLE: dict[str, Any] = {
+    "name": "nas",
+    "type": "source",
+    "protocol": "fs",
+    "integration": {"id": INTEGRATION},
+    "urn_id": "0198b1c2-0000-7000-8000-00000000000a",
+    "fields": {"root": {"value": "/srv/files"}},
+    "endpoints": [],
+    "data_classes": ["documents"],
+    "environment": "production",
+    "temperature": "hot",
+}
 
 
 class ConnectorBody(Body):
     """What is said about a connector."""
 
-    model_config = _with_a_resource(
-        name="nas",
-        type="source",
-        protocol="fs",
-        integration={"id": INTEGRATION},
-        urn_id="0198b1c2-0000-7000-8000-00000000000a",
-        fields={"root": {"value": "/srv/files"}},
-        endpoints=[],
-        data_classes=["documents"],
-        environment="production",
-        temperature="hot",
-    )
+    model_config = with_rules(needs_resource=True, **EXAMPLE)
 
     name: LabelText
     type: AppKind

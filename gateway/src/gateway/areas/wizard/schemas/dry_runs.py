@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from contracts.messages.outcomes import FieldProblem
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gateway.areas.connectors.schemas.answers import ReportView, report_view
-from gateway.areas.connectors.schemas.requests import ConnectorBody
+from gateway.areas.connectors.schemas.requests import EXAMPLE, ConnectorBody, with_rules
 from gateway.areas.wizard.schemas.prefilled import PrefilledFieldView, prefilled_view
 from gateway.areas.wizard.service import DryRun
 from gateway.http.answers import ProblemFieldView, View
@@ -17,9 +17,16 @@ from gateway.http.examples import INTEGRATION, example
 class DryRunBody(ConnectorBody):
     """What is said about a connector so far."""
 
+    model_config = with_rules(needs_resource=False, **EXAMPLE)
+
     id: MaybeId = Field(default=None, description="The connector that would be changed; left out: a new one")
     # Not filled in yet: a fault in the answer like any other, so that all of them are told at once.
     name: Line = ""
+
+    @model_validator(mode="after")
+    def _names_a_resource(self) -> "DryRunBody":
+        """In place of the rule for creations: like the name, it may be filled in later."""
+        return self
 
 
 class DraftIntegrationView(View):

@@ -55,7 +55,7 @@ class Choice:
 
 def choose(
     integrations: Sequence[Integration],
-    resource: Resource,
+    resource: Resource | None,
     *,
     kind: AppKind,
     integration_id: IntegrationId | None = None,
@@ -122,7 +122,7 @@ def _require_known(assessed: Sequence[Assessment], wanted: IntegrationId) -> Ass
 
 
 def _by_itself(
-    assessed: Sequence[Assessment], resource: Resource, *, kind: AppKind, protocol: str | None
+    assessed: Sequence[Assessment], resource: Resource | None, *, kind: AppKind, protocol: str | None
 ) -> Integration:
     """The only one that can be used, those made for the subclass before others.
 
@@ -138,7 +138,7 @@ def _by_itself(
     return found[0]
 
 
-def _none_usable(assessed: Sequence[Assessment], resource: Resource, kind: AppKind) -> Invalid:
+def _none_usable(assessed: Sequence[Assessment], resource: Resource | None, kind: AppKind) -> Invalid:
     obstacles = {each.obstacle: each for each in assessed}
     if "kind_not_offered" in obstacles:
         return _kind_not_offered(kind, listed(a.integration.name for a in assessed if a.obstacle == "kind_not_offered"))

@@ -58,7 +58,7 @@ class Examination:
 
 def examine(
     description: AppDescription,
-    resource: Resource,
+    resource: Resource | None,
     integrations: Sequence[Integration],
     *,
     current: App | None = None,
@@ -67,6 +67,8 @@ def examine(
     bundles: Iterable[Bundle] = (),
 ) -> Examination:
     """Look at everything, whatever was found before. `current`: the app that would be changed.
+
+    `resource`: None while it is not named, which is a fault; a choice is then looked at where one is named.
 
     `bundles`: those of the organization and its inventories; they fill fields that are not given.
     """
@@ -79,6 +81,11 @@ def examine(
     described = description.model_copy(update={"fields": {n: value for n, value in kept.items() if not value.keep}})
     with _noting(faults):
         _check_labels(described, current)
+    if resource is None:
+        faults.append(Invalid("app_invalid", "A connector needs a resource.", fields={"urn_id": "is missing"}))
+        if description.integration_id is None:
+            # Which one it is, depends on the resource: that it cannot be told yet is no other fault.
+            return Examination(described, None, (), tuple(faults))
     with _noting(faults):
         choice = choose(
             integrations,
@@ -88,18 +95,19 @@ def examine(
             protocol=description.protocol,
             uninstalled=uninstalled,
             gone=gone,
-            is_kept=current is not None and _keeps(description, resource, current),
+            is_kept=resource is not None and current is not None and _keeps(description, resource, current),
         )
         given = own_fields(described.fields, current)
-        filling = fill(
-            bundles,
-            resource=resource,
-            environment=description.environment,
-            integration=choice.integration,
-            protocol=choice.protocol,
-            kind=description.kind,
-            given={name for name, value in given.items() if is_given(value)},
-        )
+        if resource is not None:
+            filling = fill(
+                bundles,
+                resource=resource,
+                environment=description.environment,
+                integration=choice.integration,
+                protocol=choice.protocol,
+                kind=description.kind,
+                given={name for name, value in given.items() if is_given(value)},
+            )
         described = described.model_copy(update={"fields": {**given, **filling.values}})
         with _noting(faults):
             filling.require_no_ties()

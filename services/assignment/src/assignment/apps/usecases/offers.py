@@ -87,7 +87,7 @@ async def known_offering(store: AssignmentStore, org: OrganizationId | None) -> 
 async def choose(
     store: AssignmentStore,
     org: OrganizationId,
-    resource: Resource,
+    resource: Resource | None,
     *,
     kind: AppKind,
     integration_id: IntegrationId | None,

@@ -225,3 +225,18 @@ def test_bundles_that_are_not_expected_to_meet_are_not_for_one_resource_with_one
     )
     matching = [b for b in found if is_for(b, target)]
     assert all(can_meet(one, other) for one in matching for other in matching)
+
+
+def test_classes_of_a_scope_are_compared_however_they_are_written() -> None:
+    written = make.a_bundle("b1", resource_classes=("ObjectStorage",), resource_subclasses=("S3",))
+    plain = make.a_bundle("b2", resource_classes=("object-storage",), resource_subclasses=("s3",))
+    resource = make.a_resource(**{"class": "Object Storage", "subclass": "S3"})
+    for bundle in (written, plain):
+        assert is_for(bundle, TARGET)
+        assert is_for(bundle, Target(resource, "production", S3.id))
+        assert not is_for(bundle, Target(make.a_resource(), "production", S3.id))
+    assert can_meet(written, plain)
+    assert not goes_before(written, plain)
+    assert not goes_before(plain, written)
+    wider = make.a_bundle("b3", resource_classes=("OBJECT_STORAGE", "database"), resource_subclasses=("s3",))
+    assert goes_before(written, wider)

@@ -186,3 +186,15 @@ def test_a_connector_whose_resource_got_another_class_is_told_why_it_fits_no_mor
     assert "does not work with resources of class object-storage" in misfit(bucket, [NFS, FS])
     other = app.model_copy(update={"resource": make.a_resource(subclass="nfs")})
     assert "works with file-storage" in misfit(other, [FS])
+
+
+@pytest.mark.parametrize(
+    ("class_", "subclass"), [("ObjectStorage", "S3"), ("Object Storage", "s3"), ("OBJECT_STORAGE", "S3")]
+)
+def test_a_class_is_matched_however_it_is_written(class_: str, subclass: str) -> None:
+    resource = make.a_resource(**{"class": class_, "subclass": subclass})
+    s3 = make.s3_integration()
+    assert assess(s3, resource, kind="source").is_made_for
+    assert choose([FS, s3], resource, kind="source").integration == s3
+    gcs = make.a_resource(**{"class": class_, "subclass": "GCS"})
+    assert assess(s3, gcs, kind="source").is_near_miss

@@ -311,6 +311,21 @@ async def test_other_connectors_protect_nothing(world: World, kind: str) -> None
     assert await world.listed(status="protected") == []
 
 
+async def test_classes_are_found_and_counted_however_they_are_written(world: World) -> None:
+    for number, written in enumerate(["ObjectStorage", "object-storage", "File Storage", "Tea Pot"]):
+        facts: dict[str, Any] = {"urn": f"urn:{number}", "name": "x", "class": written}
+        await world.catalog.do(make.register_resource(INVENTORY, f"res-{number}", **facts))
+    await world.started()
+    assert await world.listed(classes=frozenset({"Object Storage"})) == ["urn:0 x", "urn:1 x"]
+    assert await world.listed(exclude_classes=frozenset({"object-storage", "file-storage"})) == ["urn:3 x"]
+    one = await usecases.get_inventory(world.index, world.catalog.store, make.ORG, InventoryId(INVENTORY))
+    counted = {each.class_: each.count for each in one.summaries}
+    assert counted == {"object-storage": 2, "file-storage": 1, "Tea Pot": 1}
+    # What was written is what is read.
+    page = await usecases.list_resources(world.index, make.ORG, ResourceQuery(), limit=50, offset=0)
+    assert [each.class_ for each in page.items] == ["ObjectStorage", "object-storage", "File Storage", "Tea Pot"]
+
+
 async def test_inventories_tell_what_they_hold(world: World) -> None:
     await world.catalog.do(make.create_inventory("inv-2", name="attic"))
     await world.catalog.do(make.register_resource(INVENTORY, "res-1", urn="urn:a", excluded_from_coverage=True))

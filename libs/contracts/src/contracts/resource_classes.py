@@ -85,15 +85,25 @@ def class_of(written: str) -> str:
     return _BY_LETTERS.get(_BETWEEN_WORDS.sub("", written).lower(), written if written.strip() else "")
 
 
+def subclass_of(class_: str, written: str) -> str:
+    """The subclass of a class that people mean: `S3` is `s3`, and the `Postgres` of a `Database` is `postgresql`.
+
+    For comparisons alone; what is stored and shown is what was written.
+    """
+    name = _BETWEEN_WORDS.sub("-", written.strip()).lower()
+    return _ALIASES.get((class_of(class_), name), name)
+
+
+def is_same_class(one: str, other: str) -> bool:
+    """Whether two names of classes mean the same: `ObjectStorage` is `object-storage`."""
+    return class_of(one) == class_of(other)
+
+
 def is_same_subclass(class_: str, one: str, other: str) -> bool:
     """Whether two names of a class's subclasses mean the same: `postgres` is `postgresql`."""
-    return _canonical(class_, one) == _canonical(class_, other)
+    return subclass_of(class_, one) == subclass_of(class_, other)
 
 
 def title_of(name: str) -> str:
     """A class or subclass as people read it: `object-storage` as `Object Storage`, `s3` as `S3`."""
     return _TITLES.get(name) or " ".join(word[:1].upper() + word[1:] for word in name.split("-"))
-
-
-def _canonical(class_: str, subclass: str) -> str:
-    return _ALIASES.get((class_, subclass), subclass)

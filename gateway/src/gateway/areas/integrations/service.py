@@ -9,6 +9,7 @@ from contracts.errors import NotFound
 from contracts.messages.assignment import AppKind
 from contracts.messages.installations import InstallIntegration, UninstallIntegration, UpgradeIntegration
 from contracts.queries.installations import IntegrationUse, KnownIntegration, Upgrade
+from contracts.resource_classes import is_same_class, is_same_subclass
 from contracts.values import IntegrationId
 
 from gateway.access.principal import Principal
@@ -104,4 +105,7 @@ def _mentions(known: KnownIntegration, search: str) -> bool:
 
 def _supports(known: KnownIntegration, support: str) -> bool:
     class_, _, subclass = support.partition("/")
-    return any(match.class_ == class_ and subclass in ("", match.subclass) for match in known.integration.matches)
+    return any(
+        is_same_class(match.class_, class_) and (not subclass or is_same_subclass(class_, match.subclass, subclass))
+        for match in known.integration.matches
+    )

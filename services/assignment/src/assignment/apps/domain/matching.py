@@ -8,7 +8,7 @@ from contracts.messages.assignment import App, AppKind
 from contracts.messages.catalog import Resource
 from contracts.messages.connector.offers import Integration, Match, Protocol
 from contracts.queries.wizard import MatchCode
-from contracts.resource_classes import is_same_subclass
+from contracts.resource_classes import is_same_class, is_same_subclass
 from contracts.values import IntegrationId
 
 Obstacle = Literal["class_differs", "subclass_differs", "gone", "not_installed", "kind_not_offered"]
@@ -167,7 +167,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def _match_of(integration: Integration, resource: Resource) -> Match | None:
-    of_class = [match for match in integration.matches if match.class_ == resource.class_]
+    of_class = [match for match in integration.matches if is_same_class(match.class_, resource.class_)]
     exact = (match for match in of_class if _names_subclass(match, resource))
     return next(exact, of_class[0] if of_class else None)
 

@@ -1,10 +1,11 @@
 """Which apps a bundle is for, and which of two bundles goes before the other. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from contracts.messages.bundles import Bundle
 from contracts.messages.catalog import Resource
+from contracts.resource_classes import class_of, is_same_class, is_same_subclass, subclass_of
 from contracts.values import IntegrationId
 
 
@@ -24,8 +25,8 @@ def is_for(bundle: Bundle, target: Target) -> bool:
         bundle.inventory_id in (None, resource.inventory_id)
         and _admits(bundle.integration_id, target.integration_id)
         and _admits(bundle.environment, target.environment)
-        and (not bundle.resource_classes or resource.class_ in bundle.resource_classes)
-        and (not bundle.resource_subclasses or resource.subclass in bundle.resource_subclasses)
+        and _names(bundle.resource_classes, lambda name: is_same_class(name, resource.class_))
+        and _names(bundle.resource_subclasses, lambda name: is_same_subclass(resource.class_, name, resource.subclass))
         and set(bundle.tags) <= set(resource.tags)
     )
 
@@ -60,8 +61,8 @@ def can_meet(one: Bundle, other: Bundle) -> bool:
         _agree(one.inventory_id, other.inventory_id)
         and _agree(one.integration_id, other.integration_id)
         and _agree(one.environment, other.environment)
-        and _overlap(one.resource_classes, other.resource_classes)
-        and _overlap(one.resource_subclasses, other.resource_subclasses)
+        and _overlap(_classes(one), _classes(other))
+        and _overlap(_subclasses(one), _subclasses(other))
         and (tags <= others or others <= tags)
     )
 
@@ -71,10 +72,24 @@ def _lies_within(one: Bundle, other: Bundle) -> bool:
     return (
         _admits(other.integration_id, one.integration_id)
         and _admits(other.environment, one.environment)
-        and _is_part(one.resource_classes, other.resource_classes)
-        and _is_part(one.resource_subclasses, other.resource_subclasses)
+        and _is_part(_classes(one), _classes(other))
+        and _is_part(_subclasses(one), _subclasses(other))
         and set(other.tags) <= set(one.tags)
     )
+
+
+def _classes(bundle: Bundle) -> Collection[str]:
+    return {class_of(each) for each in bundle.resource_classes}
+
+
+def _subclasses(bundle: Bundle) -> Collection[str]:
+    # A subclass may have another name in one class only.
+    classes = bundle.resource_classes or ("",)
+    return {subclass_of(class_, each) for each in bundle.resource_subclasses for class_ in classes}
+
+
+def _names(names: Collection[str], is_meant: Callable[[str], bool]) -> bool:
+    return not names or any(map(is_meant, names))
 
 
 def _admits(condition: str | None, value: str | None) -> bool:

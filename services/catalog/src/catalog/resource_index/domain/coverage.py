@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from contracts.inventory_types import SELF_MANAGED, InventoryType
 from contracts.queries.catalog import ClassSummary, Coverage
-from contracts.resource_classes import title_of
+from contracts.resource_classes import class_of, title_of
 from contracts.values import InventoryId
 
 from catalog.resource_index.domain.resource_query import status_of
@@ -31,8 +31,8 @@ def figures_of(rows: ResourceRows, inventory_id: InventoryId, type_: InventoryTy
     """What an inventory holds."""
     counts = _counts(rows).get(inventory_id, Counter())
     classes: Counter[str] = Counter()
-    for (class_, _), number in counts.items():
-        classes[class_] += number
+    for (written, _), number in counts.items():
+        classes[class_of(written)] += number
     summaries = [
         ClassSummary(class_=class_, name=title_of(class_) or UNCLASSIFIED, count=number)
         for class_, number in sorted(classes.items())

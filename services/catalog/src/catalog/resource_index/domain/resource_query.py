@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.queries.catalog import CoverageStatus, ListedResource, ResourceSort
+from contracts.resource_classes import class_of
 from contracts.values import InventoryId
 
 from catalog.resource_index.domain.resource_rows import ResourceRows
@@ -69,8 +70,8 @@ def _select(rows: ResourceRows, query: ResourceQuery) -> list[int]:
 
 
 def _class_filter(query: ResourceQuery) -> Callable[[str], bool]:
-    wanted, unwanted = query.classes, query.exclude_classes
-    return lambda class_: (not wanted or class_ in wanted) and class_ not in unwanted
+    wanted, unwanted = (set(map(class_of, each)) for each in (query.classes, query.exclude_classes))
+    return lambda written: (not wanted or class_of(written) in wanted) and class_of(written) not in unwanted
 
 
 def _numbers(values: Sequence[tuple[Any, int]], is_wanted: Callable[[Any], bool]) -> set[int]:

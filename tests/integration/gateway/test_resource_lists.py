@@ -84,17 +84,18 @@ async def test_what_cannot_be_asked_is_refused(api: Client, query: dict[str, Any
 
 
 async def test_pages_of_every_order_hold_each_resource_once(api: Client) -> None:
-    inventory, ids = await a_few(api, "f2")
-    other, more = await a_few(api, "f3")
+    # Not all that there are: other tests, of which nobody knows how many ran before, make thousands.
+    inventory, ids = await a_few(api, "paged-1")
+    other, more = await a_few(api, "paged-2")
     for sort in (*SORTS, *(f"-{each}" for each in SORTS)):
         found = []
-        while page := (await api.get("/inventories/resources", search=" ", sort=sort, limit=3, offset=len(found))):
+        while page := (await api.get("/inventories/resources", search="paged-", sort=sort, limit=3, offset=len(found))):
             if not page["items"]:
                 break
-            assert page["total"] >= 8
+            assert page["total"] == 8
             found += [row["urn_id"] for row in page["items"]]
         assert len(set(found)) == len(found) == page["total"]
-        assert set(found) >= {*ids, *more}
+        assert set(found) == {*ids, *more}
     assert await names(api, inventory_id=inventory, sort="created") != await names(api, inventory_id=other)
 
 

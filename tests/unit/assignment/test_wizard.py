@@ -135,8 +135,8 @@ async def test_a_form_has_its_fields_in_order_with_what_is_known(assignment: Ass
 @pytest.mark.parametrize(
     ("addresses", "root", "port"),
     [
-        (("/work/x",), "/work/x", None),
-        (("nas.example.org:2222", "/work/x"), "/work/x", "2222"),
+        (("/srv/x",), "/srv/x", None),
+        (("nas.example.org:2222", "/srv/x"), "/srv/x", "2222"),
         (("urn:nas:2222", "nas.example.org:23"), "/srv/files", "23"),
         # What begins an identifier is no host with a port.
         (("urn:2222",), "/srv/files", None),

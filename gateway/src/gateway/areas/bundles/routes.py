@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from gateway.access.principal import Principal
 from gateway.access.rights import Right
 from gateway.areas.bundles.schemas import BundleBody, BundleView, bundle_view
-from gateway.areas.bundles.service import Bundles
+from gateway.areas.bundles.service import Bundles, ReadBundle
 from gateway.areas.connectors.revisions import ExpectedRevision, expected_revision, tag_of
 from gateway.http.answers import PageView, page
 from gateway.http.dependencies import Audit, Paged, RequestIntent, Who, WhoInOrganization, provided
@@ -106,8 +106,7 @@ async def change_bundle(
     who.require(Right.WRITE)
     async with audit.change(who, "bundle.change", "bundle", bundle, **body.summary()):
         shown = await bundles.change(who, bundle, body.request(), intent, inventory_id=None, expected=expected)
-    response.headers["ETag"] = tag_of(shown.bundle)
-    return bundle_view(shown)
+    return _tagged(shown, response)
 
 
 @router.delete(
@@ -177,8 +176,7 @@ async def change_inventory_bundle(
     who.require(Right.WRITE)
     async with audit.change(who, "bundle.change", "bundle", bundle, **body.summary()):
         shown = await bundles.change(who, bundle, body.request(), intent, inventory_id=inv, expected=expected)
-    response.headers["ETag"] = tag_of(shown.bundle)
-    return bundle_view(shown)
+    return _tagged(shown, response)
 
 
 @router.delete(
@@ -209,6 +207,9 @@ async def _read(
     bundle: str, bundles: Bundles, who: Principal, response: Response, *, inventory_id: str | None = None
 ) -> BundleView:
     who.require(Right.READ)
-    shown = await bundles.read(who, bundle, inventory_id=inventory_id)
+    return _tagged(await bundles.read(who, bundle, inventory_id=inventory_id), response)
+
+
+def _tagged(shown: ReadBundle, response: Response) -> BundleView:
     response.headers["ETag"] = tag_of(shown.bundle)
     return bundle_view(shown)

@@ -102,22 +102,25 @@ class EndpointsView(View):
     endpoints: list[EndpointView]
 
 
+_RESOURCE: dict[str, Any] = {
+    "urn_id": RESOURCE,
+    "inventory_id": INVENTORY,
+    "urn": "urn:example:nas",
+    "name": "NAS",
+    "class": "file-storage",
+    "subclass": "posix",
+    "service": "files",
+    "endpoints": [{"endpoint": "nas.example.com", "kind": "host"}],
+    "tags": ["rack-4"],
+    "excluded_from_coverage": False,
+    "locked": False,
+}
+
+
 class ResourceView(View):
     """A resource. `urn_id` is its handle."""
 
-    model_config = example(
-        urn_id=RESOURCE,
-        inventory_id=INVENTORY,
-        urn="urn:example:nas",
-        name="NAS",
-        **{"class": "file-storage"},
-        subclass="posix",
-        service="files",
-        endpoints=[{"endpoint": "nas.example.com", "kind": "host"}],
-        tags=["rack-4"],
-        excluded_from_coverage=False,
-        locked=False,
-    )
+    model_config = example(**_RESOURCE)
 
     urn_id: str
     inventory_id: str
@@ -136,17 +139,7 @@ class ResourceRowView(ResourceView):
     """A resource in a listing."""
 
     model_config = example(
-        urn_id=RESOURCE,
-        inventory_id=INVENTORY,
-        urn="urn:example:nas",
-        name="NAS",
-        **{"class": "file-storage"},
-        subclass="posix",
-        service="files",
-        endpoints=[{"endpoint": "nas.example.com", "kind": "host"}],
-        tags=["rack-4"],
-        excluded_from_coverage=False,
-        locked=False,
+        **_RESOURCE,
         inventory_name="datacentre",
         inventory_type="self-managed",
         coverage_status="protected",
